@@ -1,0 +1,5 @@
+"""``python -m convqa`` is the same as ``convqa``."""
+
+from convqa.cli import main
+
+main()
