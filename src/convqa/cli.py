@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import islice
@@ -23,6 +24,8 @@ from convqa.report import Record
 PLAIN_SECONDS = 10.0
 """How often a run says how far it is where there is no terminal."""
 DETECT_BATCH = 1000
+SAID_OF_A_RULE = 50
+"""So many problems of a kind are printed one by one; the rest are counted."""
 
 app = typer.Typer(
     name="convqa",
@@ -33,13 +36,16 @@ app = typer.Typer(
 )
 rubric_app = typer.Typer(help="The scorecard: show the one in force, check your own.", no_args_is_help=True)
 app.add_typer(rubric_app, name="rubric")
+data_app = typer.Typer(help="Labelled data: check it, count it, read it.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 
 
 class Exit(IntEnum):
-    """What the exit status says."""
+    """What the exit status says; for labelled data, 1 says that there are PROBLEMS in it."""
 
     ALL_SCORED = 0
     SOME_NOT_SCORED = 1
+    PROBLEMS = SOME_NOT_SCORED
     WRONG_CALL = 2
 
 
@@ -49,6 +55,9 @@ Inputs = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 RubricOption = Annotated[Path | None, typer.Option("--rubric", help="A rubric's TOML file instead of the default one.")]
 ModelOption = Annotated[str | None, typer.Option("--model", help="A bundled model's name or a model's folder.")]
+FolderArgument = Annotated[
+    Path, typer.Argument(help="A data set's folder: conversations/*.jsonl, a file an author.", show_default=True)
+]
 LanguageOption = Annotated[
     str | None, typer.Option("--language", help="nb, nn, da, sv or en, instead of finding it out.")
 ]
@@ -212,6 +221,128 @@ def rubric_check(path: Annotated[Path, typer.Argument(help="A rubric's TOML file
         f"{path}: {found.name} is valid: {len(rubric.criterion)} criteria (weights add up to {weights:g}), "
         f"{len(rubric.cap)} caps, {len(rubric.flag)} flags, {len(rubric.band)} bands"
     )
+
+
+@data_app.command("check")
+def data_check(
+    folder: FolderArgument = Path("data"),
+    quiet: Quiet = False,
+) -> None:
+    """Check labelled data: format, labels, roles, ids, splits, leakage, near-duplicates, language, balance."""
+    from convqa.dataset import check, read_dataset
+
+    dataset = read_dataset(folder)
+    problems = check(dataset)
+    console = Console(stderr=True)
+    said = Counter[str]()
+    for problem in problems:
+        if problem.level == "error" or not quiet:
+            said[problem.rule] += 1
+            if said[problem.rule] <= SAID_OF_A_RULE:
+                _say(str(problem), console)
+    for rule, number in said.items():
+        if number > SAID_OF_A_RULE:
+            _say(f"… and {number - SAID_OF_A_RULE} more [{rule}]", console)
+    errors = sum(problem.level == "error" for problem in problems)
+    Console(quiet=quiet).print(
+        f"{folder}: {_counted(len(dataset.conversations))}, {len(dataset.snippets)} snippets, {len(dataset.twice)} "
+        f"labelled twice: {errors} error{'' if errors == 1 else 's'}, {len(problems) - errors} to look at",
+        highlight=False,
+        soft_wrap=True,
+    )
+    raise typer.Exit(Exit.PROBLEMS if errors else Exit.ALL_SCORED)
+
+
+@data_app.command("stats")
+def data_stats(
+    folder: FolderArgument = Path("data"),
+    as_json: Annotated[bool, typer.Option("--json", help="All counts as one JSON object.")] = False,
+) -> None:
+    """Count labelled data: the tables of the data set's card."""
+    from dataclasses import asdict
+
+    from convqa.dataset import read_dataset, stats
+
+    dataset = read_dataset(folder)
+    for error in dataset.errors:
+        _complain(error)
+    counts = stats(dataset)
+    if as_json:
+        typer.echo(json.dumps({name: value for name, value in asdict(counts).items() if name != "tables"}))
+        raise typer.Exit(Exit.PROBLEMS if dataset.errors else Exit.ALL_SCORED)
+    console = Console()
+    console.print(
+        f"{_counted(counts.conversations)} by {counts.authors} authors, {counts.agent_utterances} agent and "
+        f"{counts.customer_utterances} customer utterances; {counts.snippets} snippets; {counts.one_way} one-way, "
+        f"{counts.ignored_request} with an ignored request, {counts.company} in the manner of company agents",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for table in counts.tables:
+        drawn = Table(title=table.title, title_justify="left", box=None, header_style="bold")
+        for number, name in enumerate(table.header):
+            drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+        for row in table.rows:
+            drawn.add_row(*row)
+        console.print()
+        console.print(drawn)
+    raise typer.Exit(Exit.PROBLEMS if dataset.errors else Exit.ALL_SCORED)
+
+
+@data_app.command("show")
+def data_show(
+    folder: FolderArgument = Path("data"),
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="Only the conversation with this id; may be repeated.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Only this language: nb, nn, da, sv or en.")] = None,
+    label: Annotated[str | None, typer.Option(help="Only conversations in which this label occurs.")] = None,
+    author: Annotated[str | None, typer.Option(help="Only this author's, by the file's name, like a11.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split: train, validation or test.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="So many, drawn at random.")] = None,
+    seed: Annotated[int, typer.Option(help="The draw's seed.")] = 0,
+) -> None:
+    """Print labelled conversations as a person reads them, each utterance with its labels."""
+    import random
+
+    from convqa.dataset import read_dataset, show
+    from convqa.dataset.folder import SPLITS
+    from convqa.labels import LANGUAGES, UTTERANCE_LABELS
+
+    for option, value, known in (
+        ("--language", language, LANGUAGES),
+        ("--label", label, UTTERANCE_LABELS),
+        ("--split", split, SPLITS),
+    ):
+        if value is not None and value not in known:
+            raise UsageError(f"{option}: {value!r} is not known; one of {', '.join(known)} would do")
+    dataset = read_dataset(folder)
+    for error in dataset.errors:
+        _complain(error)
+    here = {item.conversation.id for item in dataset.conversations}
+    if missing := [one for one in ids or () if one not in here]:
+        raise UsageError(f"--id: {folder} holds no {', '.join(missing)}")
+    authors = sorted({item.author for item in dataset.conversations})
+    if author is not None and author not in authors:
+        raise UsageError(f"--author: {author!r} is not here; one of {', '.join(authors)} would do")
+    chosen = [
+        item
+        for item in dataset.conversations
+        if (not ids or item.conversation.id in ids)
+        and language in (None, item.conversation.language)
+        and author in (None, item.author)
+        and split in (None, item.split)
+        and (label is None or any(label in said.labels for _, said in item.conversation.lines()))
+    ]
+    if not chosen:
+        raise UsageError(f"{folder}: holds no such conversation, of {len(dataset.conversations)}")
+    if sample is not None:
+        chosen = random.Random(seed).sample(chosen, min(sample, len(chosen)))  # noqa: S311 - a sample, no secret
+    console = Console(soft_wrap=True, highlight=False)
+    for item in chosen:
+        for line in show(item):
+            console.print(line)
+    raise typer.Exit(Exit.PROBLEMS if dataset.errors else Exit.ALL_SCORED)
 
 
 class Watch:
