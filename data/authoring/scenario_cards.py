@@ -338,11 +338,18 @@ NAMES = ['a young man',
  'someone who works in customer service too',
  'a caretaker of a housing association',
  'a tourist']
+# The rarer labels: a card asks for two, each with a look-alike beside it.
+FOCUS = ["overpromise", "ownership", "hostility", "pressure", "honest_uncertainty", "blame", "repeated_request", "commitment"]
 WAIT = [None, None, None, "customer waited long before being answered", "agent puts the customer on hold for minutes without saying why", "agent announces a short hold and thanks for waiting"]
 
 
-def cards(seed, languages):
-    """Yield a card for each conversation asked for; the same seed gives the same cards."""
+def cards(seed, languages, company=0.0):
+    """Yield a card for each conversation asked for; the same seed gives the same cards.
+
+    ``company`` is the share of cards in the manner of real company agents. Focus and manner have dice of their own,
+    so that seeds drawn before they came still give the cards they gave.
+    """
+    extra = random.Random(5000 + seed)
     rng = random.Random(1000 + seed)
     order = [lang for lang, n in languages.items() for _ in range(n)]
     rng.shuffle(order)
@@ -376,6 +383,8 @@ def cards(seed, languages):
             "outcome": rng.choice(OUTCOME),
             "traps": rng.sample(TRAPS, 2),
             "wait": rng.choice(WAIT) if channel == "call" else None,
+            "focus": extra.sample(FOCUS, 2),
+            "manner": "company" if extra.random() < company else "everyday",
         }
 
 
@@ -383,9 +392,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--languages", required=True, help="nb=14,da=12,...")
+    parser.add_argument("--company", type=float, default=0.0, help="share of cards in the manner of company agents")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     wanted = {code: int(number) for code, number in (part.split("=") for part in options.languages.split(","))}
     with open(options.out, "w", encoding="utf-8") as file:
-        for card in cards(options.seed, wanted):
+        for card in cards(options.seed, wanted, options.company):
             file.write(json.dumps(card, ensure_ascii=False) + "\n")
