@@ -19,6 +19,8 @@ lint: $(VENV)/.dev
 # Trains models/ from data/, in the order in which the recipes need each other; with PUBLIC=PATH of the treebanks the
 # segmenter, too (training/README.md).
 models: $(VENV)/.dev
+	$(BIN)/convqa data check
+	$(BIN)/python training/learning_curve.py
 	$(BIN)/python training/data_card.py
 	$(if $(PUBLIC),$(BIN)/python training/segmenter/train.py --public $(PUBLIC),@echo "no PUBLIC=PATH: the segmenter stays")
 	$(BIN)/python training/utterances/train.py

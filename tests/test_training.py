@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -22,8 +24,11 @@ from convqa.roles import RoleModel
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "training"))
 
+import baseline  # noqa: E402
 import corpus  # noqa: E402
+import data_card  # noqa: E402
 import figures  # noqa: E402
+import real_messages  # noqa: E402
 
 PHRASES = """\
 language	label	subtype	polarity	phrase
@@ -155,13 +160,34 @@ def test_every_phrase_of_the_project_is_used_or_left_out_on_purpose(
     assert all(true(row) <= known(row) and known(row) for row in rows)
 
 
-def test_hash_is_of_the_data_only(data: Path) -> None:
+def test_hash_is_of_the_data_and_the_splits_only(data: Path) -> None:
     before = corpus.data_hash(data)
     (data / "README.md").write_text("anything")
+    (data / "dataset.toml").write_text('name = "mine"\nversion = "2"\n[targets]\nconversations = 9\n')
     assert corpus.data_hash(data) == before
+    (data / "dataset.toml").write_text('name = "mine"\nversion = "2"\n[splits]\ntest = ["a1"]\ntrain = ["a2"]\n')
+    assert corpus.data_hash(data) != before
+    (data / "dataset.toml").unlink()
     with (data / "phrases" / "phrases.tsv").open("a") as file:
         file.write("\n")
     assert corpus.data_hash(data) != before
+
+
+def test_splits_come_from_the_description(data: Path) -> None:
+    assert {row["split"] for row in corpus.conversations(data)} == {"train"}  # without a description
+    (data / "dataset.toml").write_text('name = "mine"\nversion = "1"\n[splits]\ntest = ["a1"]\n')
+    with pytest.raises(SystemExit, match="a2 in no split"):  # a slip of the pen must not put a test author into train
+        corpus.conversations(data)
+    (data / "dataset.toml").write_text('name = "mine"\nversion = "1"\n[splits]\ntest = ["a1"]\ntrain = ["a1", "a2"]\n')
+    with pytest.raises(SystemExit, match="a1 is in test and in train"):
+        corpus.conversations(data)
+    (data / "dataset.toml").write_text('name = "mine"\nversion = "1"\n[splits]\ntest = ["a1"]\nvalidation = ["a2"]\n')
+    assert [(row["author"], row["split"]) for row in corpus.conversations(data, "test")] == [("a1", "test")]
+    assert {row["author"] for row in corpus.conversations(data, "train", "validation")} == {"a2"}
+    assert {(row.group, row.split, row.kind) for row in corpus.labelled(data, "test")} == {
+        ("a1", "test", "conversation")
+    }
+    assert {row.group for row in corpus.labelled(data, "train")} == {"snippets-en", "phrases"}
 
 
 def test_folds_never_split_an_author() -> None:
@@ -232,6 +258,89 @@ def test_table_is_markdown() -> None:
     assert figures.table(["a", "b"], [["1", "2"]]) == "| a | b |\n|---|---|\n| 1 | 2 |"
 
 
+REAL = """source_language,target_language,source,reference,doc_id,client_id,sender
+de,en,Wo ist mein Paket?,Where is my parcel?,d1,c,customer
+en,de,I am sorry to hear that.,,d1,c,agent
+en,de,"We sent it late, apologies.",,d1,c,agent
+en,de,Hello.,,d2,c,agent
+"""
+
+
+def test_real_messages_are_joined_by_place(tmp_path: Path) -> None:
+    (tmp_path / "valid__en-de.csv").write_text(REAL)
+    text = "We sent it late, apologies."
+    item = {"file": "valid__en-de.csv", "row": 2, "document": "d1", "stratum": "random"}
+    item["sha256"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    labels = {"labels": ["apology"], "first": ["apology"], "second": ["apology", "empathy"]}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(item | labels))
+    (message,) = real_messages.messages(tmp_path, tmp_path / "labels.jsonl")
+    assert message.text == text
+    assert message.context == ("customer: Where is my parcel?", "agent: I am sorry to hear that.")
+    assert (message.gold, message.second) == ({"apology"}, {"apology", "empathy"})
+    found = np.zeros((1, len(UTTERANCE_LABELS)), bool)
+    found[0, UTTERANCE_LABELS.index("apology")] = True
+    figures_of = real_messages.measure([message], found)
+    assert figures_of["apology"][0] == 1.0 and figures_of[real_messages.MEAN][0] == pytest.approx(1 / 3)
+
+    (tmp_path / "labels.jsonl").write_text(json.dumps(item | labels | {"row": 1}))
+    with pytest.raises(SystemExit, match="row 1: is not the message that was labelled; another version of the set"):
+        real_messages.messages(tmp_path, tmp_path / "labels.jsonl")
+    with pytest.raises(SystemExit, match="not there"):
+        real_messages.messages(tmp_path / "nowhere", tmp_path / "labels.jsonl")
+
+
+def test_labels_of_real_messages_hold_no_text() -> None:
+    path = ROOT / "data" / "annotations" / "wmt24-chat.jsonl"
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert len({(row["file"], row["row"]) for row in rows}) == len(rows) >= 600
+    fields = {"file", "row", "document", "sha256", "stratum", "first", "second", "labels"}
+    assert all(set(row) == fields for row in rows)
+    assert {label for row in rows for side in ("first", "second", "labels") for label in row[side]} <= set(AGENT_LABELS)
+
+
+def test_the_baseline_learns_and_says_probabilities(data: Path) -> None:
+    rows = [row for row in corpus.labelled(data) if row.kind != "phrase"] * 3
+    more = [
+        replace(row, line=replace(row.line, text=text), values=tuple(name == label for name in UTTERANCE_LABELS))
+        for row in rows[:1] * 4
+        for label, text in (("apology", "beklager det"), ("active_listening", "så du mener i går"))
+    ]
+    model = baseline.Baseline().fit([*rows, *more])
+    p = model.predict_proba(["beklager det", "så du mener i går"])
+    assert p.shape == (2, 4) and p[0, 1] > p[1, 1] and p[1, 2] > p[0, 2]
+
+
+def test_the_card_says_what_a_doubling_added(tmp_path: Path) -> None:
+    points = [
+        {"model": "m", "authors": n, "conversations": 40 * n, "macro_f1": f1, "interval": [f1 - 0.1, f1 + 0.1]}
+        for n, f1 in ((5, 0.5), (10, 0.56))
+    ]
+    path = tmp_path / "curve.json"
+    path.write_text(json.dumps({"data_sha256": corpus.data_hash(), "points": points}))
+    assert data_card.curve(path).splitlines()[2:] == [
+        "| m | 5 | 200 | 0.500 (0.400–0.600) |  |",
+        "| m | 10 | 400 | 0.560 (0.460–0.660) | +0.060 |",
+    ]
+    path.write_text(json.dumps({"data_sha256": "another", "points": points}))
+    with pytest.raises(SystemExit, match="is of other data, or not there"):
+        data_card.curve(path)
+    with pytest.raises(SystemExit, match="is of other data, or not there"):
+        data_card.curve(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("config", ["conversations", "snippets", "second_annotation", "real_messages"])
+def test_the_folder_loads_with_datasets(config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    found = datasets.load_dataset(str(ROOT / "data"), config)
+    if config == "conversations":
+        split_of = corpus.splits_of()
+        rows = {split: set(found[split]["id"]) for split in ("train", "validation", "test")}
+        for row in corpus.conversations():
+            assert row["id"] in rows[split_of[row["author"]]]
+    else:
+        assert set(found) == {"train"} and found["train"].num_rows > 200
+
+
 @pytest.mark.slow
 def test_recipes_from_end_to_end(tmp_path: Path) -> None:
     """A slice of the data trains every model of the n-gram way, and what comes out loads and can be used."""
@@ -241,6 +350,13 @@ def test_recipes_from_end_to_end(tmp_path: Path) -> None:
         for path in sorted((corpus.DATA / folder).glob("*.jsonl"))[:16]:
             lines = path.read_text("utf-8").splitlines(keepends=True)
             (small / folder / path.name).write_text("".join(lines[:number]), "utf-8")
+    split = {"a16": "validation", "a14": "test", "a19": "test"}
+    authors = sorted(path.stem for path in (small / "conversations").glob("*.jsonl"))
+    listed = {name: [a for a in authors if split.get(a, "train") == name] for name in ("train", "validation", "test")}
+    (small / "dataset.toml").write_text(
+        'name = "slice"\nversion = "1"\n[splits]\n'
+        + "".join(f"{name} = {json.dumps(some)}\n" for name, some in listed.items())
+    )
     (small / "phrases").mkdir()
     (small / "phrases" / "phrases.tsv").write_bytes((corpus.DATA / "phrases" / "phrases.tsv").read_bytes())
 
@@ -255,7 +371,7 @@ def test_recipes_from_end_to_end(tmp_path: Path) -> None:
     detector = NgramDetector.load(tmp_path / "utterances")
     meta = json.loads((tmp_path / "utterances" / "meta.json").read_text("utf-8"))
     assert meta["data"]["sha256"] == corpus.data_hash(small)
-    assert meta["data"]["authors"] == 16
+    assert (meta["data"]["authors"], meta["data"]["test_authors"], meta["data"]["test_conversations"]) == (13, 2, 16)
     assert set(detector.labels) == set(UTTERANCE_LABELS)
     (apology, number) = detector.predict_proba(
         [corpus.Line("Jeg beklager så mye.", "agent"), corpus.Line("Hva er kundenummeret ditt?", "agent")]
@@ -266,19 +382,35 @@ def test_recipes_from_end_to_end(tmp_path: Path) -> None:
 
     rows = corpus.conversations(small)
     stored = np.load(oof)
-    assert len(stored["probabilities"]) == sum(len(corpus.lines_of(row)) for row in rows)
+    used = [row for row in rows if row["split"] != "validation"]
+    assert len(stored["probabilities"]) == sum(len(corpus.lines_of(row)) for row in used)
     options = ("--oof", oof, "--utterances", tmp_path / "utterances", "--out", tmp_path / "dialogue")
     train("dialogue", *options)
     assert set(DialogueDetector.load(tmp_path / "dialogue").thresholds) == {"one_way_dialogue", "ignored_request"}
     train("roles", "--out", tmp_path / "roles")
     assert RoleModel.load(tmp_path / "roles").sharpness > 0
 
+    command = [sys.executable, ROOT / "training" / "learning_curve.py", "--data", small, "--out", tmp_path]
+    command += ["--halvings", "1"]
+    ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    curve = json.loads((tmp_path / "learning-curve.json").read_text("utf-8"))
+    assert [(point["model"], point["authors"], point["conversations"]) for point in curve["points"]] == [
+        ("TF-IDF baseline", 6, 48),
+        ("n-gram detector", 6, 48),
+        ("TF-IDF baseline", 13, 104),
+        ("n-gram detector", 13, 104),
+    ]
+    assert [len(point["orders"]) for point in curve["points"]] == [3, 1, 1, 1]
+    assert all(point["interval"][0] <= point["macro_f1"] <= point["interval"][1] for point in curve["points"])
+    assert "</svg>" in (tmp_path / "learning-curve.svg").read_text("utf-8")
+
     # Probabilities of other data are refused, not used.
     (small / "conversations" / "a11.jsonl").unlink()
     command = [sys.executable, ROOT / "training" / "dialogue" / "train.py", "--data", small, *options]
-    (small / "conversations" / "a99.jsonl").write_text(conversation("new", turn("agent", ("Hei", []))))
+    (small / "dataset.toml").write_text((small / "dataset.toml").read_text().replace('"a11", ', ""))
     ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
-    assert ran.returncode == 1 and "made from other data (conversation new)" in ran.stderr
+    assert ran.returncode == 1 and "made from other data; run training/utterances again" in ran.stderr
 
 
 @pytest.mark.parametrize("model", ["utterances", "dialogue", "roles"])

@@ -7,6 +7,7 @@ value for each label and a mask that says which of the values are known.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,9 @@ import datasets
 import numpy as np
 from numpy.typing import NDArray
 
+from convqa.dataset.folder import read_description
 from convqa.detect import LOOK_BACK, Line, allowed
+from convqa.errors import InputError
 from convqa.labels import UTTERANCE_LABELS
 
 datasets.disable_progress_bars()
@@ -38,7 +41,7 @@ _TURN = {
 CONVERSATION = datasets.Features(
     {
         **{name: datasets.Value("string") for name in ("id", "language", "domain", "topic", "channel", "style")},
-        **{name: datasets.Value("string") for name in ("agent", "customer", "outcome", "resolved")},
+        **{name: datasets.Value("string") for name in ("manner", "agent", "customer", "outcome", "resolved")},
         "quality": datasets.Value("float64"),
         "one_way": datasets.Value("bool"),
         "ignored_request": datasets.Value("bool"),
@@ -73,12 +76,16 @@ _COARSER: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A line with its labels. ``values`` and ``known`` follow UTTERANCE_LABELS; ``group`` is the author."""
+    """A line with its labels. ``values`` and ``known`` follow UTTERANCE_LABELS; ``group`` is the author.
+
+    ``split`` is the author's by dataset.toml; snippets and phrases are for training.
+    """
 
     line: Line
     values: tuple[bool, ...]
     known: tuple[bool, ...]
     group: str
+    split: str
     conversation: str
     language: str
     style: str
@@ -96,9 +103,33 @@ def load(folder: Path, features: datasets.Features) -> list[dict[str, Any]]:
     return rows
 
 
-def conversations(data: Path = DATA) -> list[dict[str, Any]]:
-    """Return the authored conversations, each with its ``author``."""
-    return load(data / "conversations", CONVERSATION)
+def conversations(data: Path = DATA, *splits: str) -> list[dict[str, Any]]:
+    """Return the authored conversations of the splits (all without), each with its ``author`` and ``split``."""
+    split_of = splits_of(data)
+    rows = load(data / "conversations", CONVERSATION)
+    unlisted = sorted({row["author"] for row in rows} - set(split_of)) if split_of else []
+    if unlisted:
+        raise SystemExit(f"{data / 'dataset.toml'}: {', '.join(unlisted)} in no split; list who is new under train")
+    rows = [{**row, "split": split_of.get(row["author"], "train")} for row in rows]
+    return [row for row in rows if not splits or row["split"] in splits]
+
+
+def splits_of(data: Path = DATA) -> dict[str, str]:
+    """Return which split each author is in, by dataset.toml; empty where it lists none: then everybody trains."""
+    try:
+        description = read_description(data / "dataset.toml")
+    except InputError as error:
+        raise SystemExit(str(error)) from None
+    listed = description.splits if description else {}
+    found: dict[str, str] = {}
+    for split, authors in listed.items():
+        for author in authors:
+            if author in found:
+                raise SystemExit(
+                    f"{data / 'dataset.toml'}: {author} is in {found[author]} and in {split}; one would do"
+                )
+            found[author] = split
+    return found
 
 
 def lines_of(conversation: dict[str, Any], *, positions: bool = True) -> list[Line]:
@@ -110,11 +141,13 @@ def lines_of(conversation: dict[str, Any], *, positions: bool = True) -> list[Li
     ]
 
 
-def labelled(data: Path = DATA) -> list[Labelled]:
-    """Return every labelled line of conversations, snippets and phrases."""
+def labelled(data: Path = DATA, *splits: str) -> list[Labelled]:
+    """Return every labelled line of the splits' conversations (all without); train has snippets and phrases, too."""
     rows: list[Labelled] = []
-    for conversation in conversations(data):
+    for conversation in conversations(data, *splits):
         rows += _labelled(conversation, "conversation")
+    if splits and "train" not in splits:
+        return rows
     for snippet in load(data / "snippets", SNIPPET):
         rows += _labelled(snippet, "snippet")
     rows += _phrases(data / "phrases" / "phrases.tsv")
@@ -131,6 +164,7 @@ def _labelled(conversation: dict[str, Any], kind: str) -> Iterator[Labelled]:
             tuple(label in labels for label in UTTERANCE_LABELS),
             tuple(bool(known) for known in mask),
             conversation["author"],
+            conversation.get("split", "train"),
             conversation["id"],
             conversation["language"],
             conversation["style"] or "",
@@ -155,6 +189,7 @@ def _phrases(path: Path) -> Iterator[Labelled]:
             tuple(positive and label in sure for label in UTTERANCE_LABELS),
             tuple(label in sure for label in UTTERANCE_LABELS),
             "phrases",
+            "train",
             "",
             row["language"],
             "",
@@ -163,10 +198,14 @@ def _phrases(path: Path) -> Iterator[Labelled]:
 
 
 def data_hash(data: Path = DATA) -> str:
-    """Return one SHA-256 over all data files."""
-    total = hashlib.sha256()
+    """Return one SHA-256 over all data files and the splits; targets and comments in dataset.toml do not count."""
+    total = hashlib.sha256(json.dumps(sorted(splits_of(data).items())).encode())
     for path in sorted(
-        [*data.glob("conversations/*.jsonl"), *data.glob("snippets/*.jsonl"), data / "phrases/phrases.tsv"]
+        [
+            *data.glob("conversations/*.jsonl"),
+            *data.glob("snippets/*.jsonl"),
+            data / "phrases/phrases.tsv",
+        ]
     ):
         total.update(path.name.encode() + path.read_bytes())
     return total.hexdigest()

@@ -1,65 +1,69 @@
-"""Count what is in data/ and write its card, data/README.md.
+"""Write the data set's card, data/README.md, in the hub's format: `convqa data stats` in Markdown, splits, the curve.
 
 python training/data_card.py
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from convqa.labels import LANGUAGES, UTTERANCE_LABELS
-from corpus import DATA, SNIPPET, conversations, data_hash, load
-from figures import table
+from convqa.dataset import check, read_dataset, stats
+from convqa.dataset.check import openings_alike
+from convqa.dataset.folder import SPLITS
+from corpus import DATA, data_hash
+from figures import table, with_interval
 
 CARD = Path(__file__).with_suffix(".md")
 
 
+def curve(path: Path) -> str:
+    """Return the learning curve's table, and what each doubling added.
+
+    Raises SystemExit where it was drawn from other data.
+    """
+    drawn = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if drawn.get("data_sha256") != data_hash():
+        raise SystemExit(f"{path}: is of other data, or not there; run training/learning_curve.py")
+    body = []
+    before: dict[str, float] = {}
+    for point in drawn["points"]:
+        name, figure = point["model"], point["macro_f1"]
+        gain = f"{figure - before[name]:+.3f}" if name in before else ""
+        before[name] = figure
+        body.append(
+            [name, str(point["authors"]), str(point["conversations"]), with_interval(figure, point["interval"]), gain]
+        )
+    return table(["model", "authors", "conversations", "core macro-F1 on validation", "the doubling added"], body)
+
+
 def main() -> None:
-    rows = conversations()
-    snippets = load(DATA / "snippets", SNIPPET)
-    phrases = len((DATA / "phrases" / "phrases.tsv").read_text("utf-8").splitlines()) - 1
-    spoken: Counter[tuple[str, str]] = Counter()
-    labels: Counter[tuple[str, str]] = Counter()
-    for row in [*rows, *snippets]:
-        for turn in row["turns"]:
-            for part in turn["utterances"]:
-                spoken[row["author"][:8], turn["role"]] += 1
-                labels.update((label, row["language"]) for label in part["labels"])
-    count = Counter((row["language"], row["style"]) for row in rows)
-    by_language = table(
-        ["language", "conversations", "punctuated", "chat", "asr"],
-        [
-            [code, str(sum(count[code, style] for style in ("punctuated", "chat", "asr")))]
-            + [str(count[code, style]) for style in ("punctuated", "chat", "asr")]
-            for code in LANGUAGES
-        ],
-    )
-    by_label = table(
-        ["label (conversations and snippets)", "all", *LANGUAGES],
-        [
-            [label, str(sum(labels[label, code] for code in LANGUAGES))]
-            + [str(labels[label, code]) for code in LANGUAGES]
-            for label in UTTERANCE_LABELS
-        ],
-    )
-    quality = Counter(row["quality"] for row in rows)
+    dataset = read_dataset(DATA)
+    if dataset.description is None or any(problem.level == "error" for problem in check(dataset)):
+        raise SystemExit(f"{DATA}: `convqa data check` finds errors; mend them first")
+    counts = stats(dataset)
+    splits = dataset.description.splits
     text = CARD.read_text("utf-8").format(
-        conversations=len(rows),
-        authors=len({row["author"] for row in rows}),
-        agent=sum(number for (group, role), number in spoken.items() if role == "agent" and group != "snippets"),
-        customer=sum(number for (group, role), number in spoken.items() if role == "customer" and group != "snippets"),
-        snippets=len(snippets),
-        phrases=phrases,
+        version=dataset.description.version,
+        conversations=counts.conversations,
+        authors=counts.authors,
+        agent=counts.agent_utterances,
+        customer=counts.customer_utterances,
+        snippets=counts.snippets,
+        phrases=len((DATA / "phrases" / "phrases.tsv").read_text("utf-8").splitlines()) - 1,
+        real=len((DATA / "annotations" / "wmt24-chat.jsonl").read_text("utf-8").splitlines()),
+        twice=len(dataset.twice),
+        company=counts.company,
+        one_way=counts.one_way,
+        ignored=counts.ignored_request,
+        openings=sum(times - 1 for _, times in openings_alike(dataset)),
         digest=data_hash(),
-        by_language=by_language,
-        by_label=by_label,
-        quality=", ".join(f"{rating:g}: {quality[rating]}" for rating in sorted(quality)),
-        one_way=sum(row["one_way"] for row in rows),
-        ignored=sum(row["ignored_request"] for row in rows),
+        tables="\n\n".join(part.markdown() for part in counts.tables),
+        curve=curve(DATA / "learning-curve.json"),
+        **{split: "\n".join(f"    - conversations/{a}.jsonl" for a in splits[split]) for split in SPLITS},
     )
     (DATA / "README.md").write_text(text, "utf-8")
     print(text)

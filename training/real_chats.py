@@ -3,7 +3,7 @@
     python training/real_chats.py PATH [--chats 600]
 
 PATH is a folder with the WMT24 chat task's CSV files (real company chats, English side; CC BY-NC 4.0, not part of this
-project). There are no labels: this shows what the bundled models make of real company language, not how right they are.
+project). Some agent messages of it carry labels of two annotators (real_messages.py); the whole chats carry none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import convqa
 from convqa import Conversation, Turn
 from convqa.labels import AGENT_LABELS, CUSTOMER_LABELS
 from figures import table
+from real_messages import english, report
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "real-chats.md"
 REGRET = re.compile(r"\b(apolog|sorry (for|about|that we))", re.I)
@@ -34,10 +35,9 @@ def chats(folder: Path) -> list[Conversation]:
     for path in sorted(folder.glob("*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                english = row["source"] if row["source_language"].startswith("en") else row.get("reference") or ""
-                role = row["sender"]
-                if english.strip() and (role == "agent" or role == "customer"):
-                    turn = Turn(english, "agent" if role == "agent" else "customer")
+                text, role = english(row), row["sender"]
+                if text.strip() and (role == "agent" or role == "customer"):
+                    turn = Turn(text, "agent" if role == "agent" else "customer")
                     said.setdefault(path.name + row["doc_id"], []).append(turn)
     return [Conversation(name, tuple(turns), language="en", channel="chat") for name, turns in said.items()]
 
@@ -49,7 +49,8 @@ def main() -> None:
     options = parser.parse_args()
     found = chats(options.folder)
     random.Random(0).shuffle(found)  # noqa: S311 - a sample, no secret
-    records = [r for r in convqa.load().pipe(found[: options.chats]) if r.score is not None]
+    scorer = convqa.load()
+    records = [r for r in scorer.pipe(found[: options.chats]) if r.score is not None]
     scores = np.array([record.score for record in records])
     points: dict[str, list[float]] = {}
     labels: Counter[str] = Counter()
@@ -70,6 +71,7 @@ def main() -> None:
     rates = [[label, f"{100 * labels[label] / spoken['agent']:.1f}"] for label in AGENT_LABELS]
     rates += [[label, f"{100 * labels[label] / spoken['customer']:.1f}"] for label in CUSTOMER_LABELS]
     text = CARD.read_text("utf-8").format(
+        messages=report(options.folder, scorer),
         n=len(records),
         mean=scores.mean(),
         quartiles=", ".join(f"{value:.1f}" for value in np.quantile(scores, [0.25, 0.5, 0.75])),

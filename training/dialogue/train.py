@@ -2,9 +2,10 @@
 
     python training/utterances/train.py && python training/dialogue/train.py        # the second takes seconds
 
-They read signals measured on out-of-fold utterance probabilities (build/utterances-oof.npz), as new conversations
-will have them.
-Prints held-out AUC with intervals and, for the rubric, how the score relates to the authors' quality ratings.
+They read signals measured on out-of-fold utterance probabilities of the train split (build/utterances-oof.npz), as
+new conversations will have them.
+Prints AUC with intervals, on folds by author of the train split and on the test split, and, for the rubric, how the
+score relates to the authors' quality ratings.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from convqa.finding import Findings, Spoken
 from convqa.labels import CONVERSATION_LABELS, LANGUAGES, UTTERANCE_LABELS
 from convqa.rubric import load_rubric
 from convqa.score import score
-from corpus import DATA, conversations, data_hash, folds, lines_of
+from corpus import DATA, conversations, data_hash, folds
 from figures import best_threshold, bootstrap, interval, table, with_interval
 
 HERE = Path(__file__).resolve().parent
@@ -88,6 +89,11 @@ def spoken_of(row: dict[str, Any], probabilities: NDArray[np.float64], threshold
     return found
 
 
+def _auc(y: NDArray[np.bool_], p: NDArray[np.float64]) -> float:
+    """Like roc_auc_score; half where a small draw holds one kind only."""
+    return float(roc_auc_score(y, p)) if 0 < y.sum() < len(y) else 0.5
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
@@ -97,17 +103,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "models" / "dialogue")
     options = parser.parse_args()
 
-    rows = conversations(options.data)
+    rows = conversations(options.data, "train", "test")
     stored = np.load(options.oof)
+    if str(stored["data_sha256"]) != data_hash(options.data):
+        raise SystemExit(f"{options.oof}: made from other data; run training/utterances again")
     by_id: dict[str, NDArray[np.float64]] = {}
     for name in dict.fromkeys(stored["conversation"].tolist()):
         by_id[name] = stored["probabilities"][stored["conversation"] == name]
-    for row in rows:
-        if len(by_id.get(row["id"], ())) != len(lines_of(row)):
-            raise SystemExit(
-                f"{options.oof}: made from other data (conversation {row['id']}); run training/utterances again"
-            )
-    fold = folds([row["author"] for row in rows], FOLDS)
+    # Fold -1 is the test split: never trained on, and measured with the finished classifiers.
+    is_test = np.array([row["split"] == "test" for row in rows])
+    fold = np.full(len(rows), -1)
+    fold[~is_test] = folds([row["author"] for row in rows if row["split"] != "test"], FOLDS)
     found = [measure(row, by_id[row["id"]]) for row in rows]
     x = np.array([model_row(signal) for signal in found])
     language = np.array([row["language"] for row in rows])
@@ -120,15 +126,17 @@ def main() -> None:
     for label in CONVERSATION_LABELS:
         y = np.array([bool(row[GOLD[label]]) for row in rows])
         p = np.zeros(len(rows))
+        mean, scale, coefficients, intercept = model = fit(x[~is_test], y[~is_test])
         for number in range(FOLDS):
-            p[fold == number] = predict(fit(x[fold != number], y[fold != number]), x[fold == number])
-        chosen = np.zeros(len(rows), bool)
+            others = (fold != number) & ~is_test
+            p[fold == number] = predict(fit(x[others], y[others]), x[fold == number])
+        p[is_test] = predict(model, x[is_test])
+        thresholds[label] = round(best_threshold(y[~is_test], p[~is_test], CAUTION), 4)
+        chosen = p >= thresholds[label]
         for number in range(FOLDS):
-            cut = best_threshold(y[fold != number], p[fold != number], CAUTION)
-            chosen[fold == number] = p[fold == number] >= cut
+            others = (fold != number) & ~is_test
+            chosen[fold == number] = p[fold == number] >= best_threshold(y[others], p[others], CAUTION)
         held_out[label] = p
-        thresholds[label] = round(best_threshold(y, p, CAUTION), 4)
-        mean, scale, coefficients, intercept = fit(x, y)
         arrays["coefficients"].append(coefficients)
         arrays["intercepts"].append(intercept)
         auc = bootstrap(len(rows), lambda at, y=y, p=p: roc_auc_score(y[at], p[at]))
@@ -149,9 +157,14 @@ def main() -> None:
         }
         share = float(roc_auc_score(y, np.array([signal["agent_word_share"] for signal in found], np.float64)))
         figures[label]["auc_of_talk_share_alone"] = round(share, 3)
+        figures[label]["auc_of_test"] = with_interval(
+            roc_auc_score(y[is_test], p[is_test]),
+            interval(bootstrap(is_test.sum(), lambda at, y=y[is_test], p=p[is_test]: _auc(y[at], p[at]))),
+        )
         item = figures[label]
         body.append(
             [label, f"{item['auc']:.3f} ({item['interval'][0]:.3f}–{item['interval'][1]:.3f})", f"{share:.3f}"]
+            + [figures[label]["auc_of_test"]]
             + [f"{by_language[code]:.3f}" if code in by_language else "–" for code in LANGUAGES]
             + [f"{item['precision']:.2f} / {item['recall']:.2f}", str(item["positives"])]
         )
@@ -186,7 +199,13 @@ def main() -> None:
         }
         for occasion, both in said.items()
     }
+    of_test = is_test[scored]
+    rho_test = spearmanr(total[of_test], quality[of_test]).statistic
+    rho_test_samples = bootstrap(
+        of_test.sum(), lambda at: spearmanr(total[of_test][at], quality[of_test][at]).statistic
+    )
     figures["score"] = {
+        "spearman_of_test": with_interval(rho_test, interval(rho_test_samples)),
         "spearman_with_quality": round(float(spearmanr(total, quality).statistic), 3),
         "interval": interval(rho),
         "by_language": {
@@ -219,7 +238,16 @@ def main() -> None:
             version=VERSION,
             folds=FOLDS,
             table=table(
-                ["label", "AUC", "AUC of talk share alone", *LANGUAGES, "precision / recall", "positives"], body
+                [
+                    "label",
+                    "AUC",
+                    "AUC of talk share alone",
+                    "AUC, test split",
+                    *LANGUAGES,
+                    "precision / recall",
+                    "positives",
+                ],
+                body,
             ),
             occasions=table(
                 ["flag or cap", "conversations", "precision", "recall"],
@@ -232,6 +260,8 @@ def main() -> None:
             ),
             rho=with_interval(figures["score"]["spearman_with_quality"], figures["score"]["interval"]),
             rho_language=", ".join(f"{code} {value:.2f}" for code, value in figures["score"]["by_language"].items()),
+            rho_test=figures["score"]["spearman_of_test"],
+            n_test=int(of_test.sum()),
             lift=figures["score"]["lift_of_worst_fifth"],
             by_quality=", ".join(
                 f"{step}: {value}" for step, value in figures["score"]["mean_score_by_quality"].items()
@@ -248,7 +278,11 @@ def main() -> None:
             "labels": list(CONVERSATION_LABELS),
             "thresholds": thresholds,
             "signals": list(MODEL_SIGNALS),
-            "data": {"sha256": data_hash(options.data), "conversations": len(rows)},
+            "data": {
+                "sha256": data_hash(options.data),
+                "conversations": int((~is_test).sum()),
+                "test_conversations": int(is_test.sum()),
+            },
             "scores": figures,
             "libraries": {"scikit-learn": sklearn.__version__, "numpy": np.__version__},
             "headline": "; ".join(f"{label} AUC {figures[label]['auc']:.2f}" for label in CONVERSATION_LABELS),

@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "models" / "roles")
     options = parser.parse_args()
 
-    rows = conversations(options.data)
+    rows = conversations(options.data, "train")
     fold = folds([row["author"] for row in rows], FOLDS)
     margins: dict[int, NDArray[np.float64]] = {cut: np.zeros(len(rows)) for cut in CUTS}
     for number in range(FOLDS):
@@ -121,6 +121,14 @@ def main() -> None:
             line.append(f"{sure.mean():.2f} / {(here[sure] > 0).mean():.3f}")
         body.append(line)
     weights = fit([pair for row in rows for cut in CUTS if len((pair := speakers(row, cut))[1]) == 2])
+    tested = [pair for row in conversations(options.data, "test") if len((pair := speakers(row))[1]) == 2]
+    right = np.array([float((difference(*pair) @ weights)[0]) > 0 for pair in tested])
+    figures["test split, all turns"] = {
+        "accuracy": round(float(right.mean()), 4),
+        "interval": list(share_interval(right)),
+        "conversations": len(right),
+    }
+    test = f"{len(right)} conversations: accuracy {with_interval(right.mean(), share_interval(right))}"
     header = ["language"]
     for cut in CUTS:
         header += [f"{'all' if cut == CUTS[-1] else 'first ' + str(cut)} turns", "confident / right where confident"]
@@ -151,7 +159,15 @@ def main() -> None:
     text = (
         (HERE / "card.md")
         .read_text("utf-8")
-        .format(version=VERSION, folds=FOLDS, confident=CONFIDENT, enough=ENOUGH, table=table(header, body), real=real)
+        .format(
+            version=VERSION,
+            folds=FOLDS,
+            confident=CONFIDENT,
+            enough=ENOUGH,
+            table=table(header, body),
+            test=test,
+            real=real,
+        )
     )
     write_artifact(
         options.out,

@@ -23,7 +23,9 @@ from corpus import TREEBANKS, authored, example, inner, pseudo_turns, read, tree
 
 HERE = Path(__file__).parent
 TEST = ("a14", "a19", "a24", "a30")
+"""Of the test split, the authors whose speech-style utterances were gone through by sentence, too."""
 VALIDATION = ("a16", "a23")
+"""Of the train split, those whom `--validation` leaves out, to choose the lean on."""
 LANGUAGES = ("nb", "nn", "da", "sv", "en")
 OPENERS = {
     *("og", "men", "så", "ja", "nei", "nej", "ok", "okay", "okei", "okej", "da", "då", "jeg", "eg", "jag", "och"),

@@ -16,6 +16,7 @@ import os
 import random
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -112,8 +113,9 @@ def main() -> None:
 
     rng = random.Random(SEED)  # noqa: S311
     authors = read(options.data)
-    left_out = set(evaluate.TEST) | (set(evaluate.VALIDATION) if options.validation else set())
-    names = [name for name in authors if name not in left_out]
+    split = tomllib.loads((options.data.parent / "dataset.toml").read_text("utf-8"))["splits"]["train"]
+    left_out = set(evaluate.VALIDATION) if options.validation else set()
+    names = [name for name in authors if name in split and name not in left_out]
     data_sha256 = digest(options.data, names)
     found = examples([one for name in names for one in authors[name]], folder, rng)
     checks = [one for name in evaluate.VALIDATION for one in authors.get(name, [])]

@@ -1,9 +1,10 @@
-"""Train the n-gram detector: all 16 utterance labels, out-of-fold figures by author, calibrated, one artifact.
+"""Train the n-gram detector on the train split: all 16 utterance labels, calibrated, one artifact, measured on test.
 
     python training/utterances/train.py            # seven to fifteen minutes on two cores
 
-Prints the cross-validated figures and writes models/utterances (arrays, word lists, meta.json, model card) and the
-out-of-fold probabilities (build/utterances-oof.npz) that training/dialogue needs.
+Calibration and thresholds come from folds by author inside the train split. Prints the test split's figures and writes
+models/utterances (arrays, word lists, meta.json, model card) and the probabilities that training/dialogue needs
+(build/utterances-oof.npz): out-of-fold for train, the finished model's for test.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -33,10 +35,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from convqa.artifact import write_artifact
 from convqa.detect import Line
-from convqa.detect.ngram import KIND, Features, Perceptron, in_context
+from convqa.detect.ngram import KIND, Features, NgramDetector, Perceptron, in_context
 from convqa.labels import CORE_LABELS, LANGUAGES, UTTERANCE_LABELS
 from corpus import DATA, Labelled, data_hash, folds, labelled
-from figures import best_threshold, bootstrap_f1, interval, table
+from figures import best_threshold, bootstrap_f1, interval, table, with_interval
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -153,14 +155,12 @@ def calibrate(scores: NDArray[np.float64], values: NDArray[np.bool_]) -> tuple[f
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def measure(
+def cross_validated(
     rows: Sequence[Labelled], fold: NDArray[np.int64], scores: NDArray[np.float64]
 ) -> tuple[dict[str, Any], NDArray[np.float64], dict[str, float], NDArray[np.float64]]:
     """Calibrate, choose thresholds and measure, each on folds that the measured fold is not part of."""
     values = np.array([row.values for row in rows])
     known = np.array([row.known for row in rows]) & (fold >= 0)[:, None]
-    language = np.array([row.language for row in rows])
-    conversation = np.array([row.conversation for row in rows])
     calibration = np.zeros((2, len(UTTERANCE_LABELS)))
     thresholds: dict[str, float] = {}
     probabilities = np.full(scores.shape, np.nan)
@@ -176,6 +176,17 @@ def measure(
             predicted[here, n] = probabilities[here, n] >= cut
         whole = expit(calibration[0, n] * scores[usable, n] + calibration[1, n])
         thresholds[label] = round(best_threshold(values[usable, n], whole), 4)
+    figures = measure(rows, known, probabilities, predicted)
+    return figures, calibration, thresholds, np.where(np.isnan(probabilities), 0.0, probabilities)
+
+
+def measure(
+    rows: Sequence[Labelled], known: NDArray[np.bool_], probabilities: NDArray[np.float64], predicted: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Return F1 and average precision by label and language, and the core macro-F1, with intervals."""
+    values = np.array([row.values for row in rows])
+    language = np.array([row.language for row in rows])
+    conversation = np.array([row.conversation for row in rows])
     figures: dict[str, Any] = {"labels": {}, "core": {}}
     for n, label in enumerate(UTTERANCE_LABELS):
         by_language = {}
@@ -199,7 +210,7 @@ def measure(
             "macro_f1": round(float(np.mean([figures["labels"][label][code]["f1"] for label in CORE_LABELS])), 3),
             "interval": interval(samples),
         }
-    return figures, calibration, thresholds, np.where(np.isnan(probabilities), 0.0, probabilities)
+    return figures
 
 
 def card(figures: dict[str, Any], meta: dict[str, Any]) -> str:
@@ -215,11 +226,14 @@ def card(figures: dict[str, Any], meta: dict[str, Any]) -> str:
             ]
             + [str(whole["positives"]), f"{whole['average_precision']:.2f}"]
         )
-    core = figures["core"]
-    core_line = ", ".join(
-        f"{code} {core[code]['macro_f1']:.2f} ({core[code]['interval'][0]:.2f}–{core[code]['interval'][1]:.2f})"
-        for code in LANGUAGES
-    )
+    core, folded = figures["core"], meta["cross_validated"]["core"]
+
+    def by_language(of: dict[str, Any]) -> str:
+        return ", ".join(
+            f"{code} {of[code]['macro_f1']:.2f} ({of[code]['interval'][0]:.2f}–{of[code]['interval'][1]:.2f})"
+            for code in LANGUAGES
+        )
+
     return (
         (HERE / "card.md")
         .read_text("utf-8")
@@ -229,12 +243,83 @@ def card(figures: dict[str, Any], meta: dict[str, Any]) -> str:
             authors=meta["data"]["authors"],
             lines=meta["data"]["lines"],
             digest=meta["data"]["sha256"],
-            core=f"{core['all']['macro_f1']:.3f} ({core['all']['interval'][0]:.3f}–{core['all']['interval'][1]:.3f})",
-            core_line=core_line,
+            test=meta["data"]["test_conversations"],
+            test_authors=meta["data"]["test_authors"],
+            core=with_interval(core["all"]["macro_f1"], core["all"]["interval"]),
+            core_line=by_language(core),
+            folded=with_interval(folded["all"]["macro_f1"], folded["all"]["interval"]),
+            folded_line=by_language(folded),
             table=table(header, body),
             folds=FOLDS,
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A detector's parts. ``probabilities`` are out-of-fold, for the rows where ``tested``."""
+
+    thresholds: dict[str, float]
+    arrays: dict[str, NDArray[Any]]
+    lists: dict[str, list[str]]
+    folded: dict[str, Any]
+    tested: NDArray[np.bool_]
+    probabilities: Array
+
+    def meta(self) -> dict[str, Any]:
+        """Return what the detector needs to load."""
+        return {
+            "name": "fast",
+            "version": VERSION,
+            "labels": list(UTTERANCE_LABELS),
+            "thresholds": self.thresholds,
+            "perceptrons": PERCEPTRONS,
+            "libraries": {"scikit-learn": sklearn.__version__, "numpy": np.__version__, "scipy": scipy.__version__},
+            "licence": "Apache-2.0",
+        }
+
+    def detector(self) -> NgramDetector:
+        """Return the detector as it loads from disk: its numbers rounded as they are stored."""
+        with TemporaryDirectory() as folder:
+            write_artifact(
+                Path(folder), kind=KIND, meta=self.meta(), arrays=self.arrays, lists=self.lists, card="not yet measured"
+            )
+            return NgramDetector.load(Path(folder))
+
+
+def train(rows: Sequence[Labelled], jobs: int) -> Trained:
+    """Train on all rows; calibration and thresholds come from folds by author inside them."""
+    by_author = folds([row.group for row in rows], FOLDS)
+    tested = by_author >= 0
+    # Snippets and phrases are never tested, but need scores of models that did not see them: any fold will do.
+    fold = np.where(tested, by_author, np.random.default_rng(SEED).integers(0, FOLDS, len(rows)))
+    x = in_contexts(rows, fold, jobs)
+    folded, calibration, thresholds, probabilities = cross_validated(
+        rows, by_author, out_of_fold(x, rows, fold, tested, jobs)
+    )
+    features, coefficients, intercepts = fit_texts(rows, jobs)
+    whole = np.array([row.kind != "phrase" for row in rows])
+    perceptrons = fit_lines(x[whole], np.array([row.values for row in rows])[whole], jobs)
+    arrays = {
+        "coefficients": coefficients.astype(np.float32),
+        "intercepts": intercepts,
+        "calibration": calibration,
+        **{f"idf_{name}": idf.astype(np.float32) for name, idf in features.idf.items()},
+        **{
+            f"{name}_{n}": np.asarray(getattr(one, name), np.float32)
+            for n, one in enumerate(perceptrons)
+            for name in Perceptron.__dataclass_fields__
+        },
+    }
+    lists = {"words": features.word_list, "chars": features.char_list}
+    return Trained(thresholds, arrays, lists, folded, tested, probabilities)
+
+
+def measured(detector: NgramDetector, rows: Sequence[Labelled]) -> tuple[dict[str, Any], Array]:
+    """Return a finished detector's figures on rows that did not train it, and its probabilities."""
+    probabilities = detector.predict_proba([row.line for row in rows])
+    above = probabilities >= np.array([detector.thresholds[label] for label in UTTERANCE_LABELS])
+    return measure(rows, np.array([row.known for row in rows]), probabilities, above), probabilities
 
 
 def main() -> None:
@@ -245,61 +330,39 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
 
-    rows = labelled(options.data)
-    by_author = folds([row.group for row in rows], FOLDS)
-    tested = by_author >= 0
-    # Snippets and phrases are never tested, but need scores of models that did not see them: any fold will do.
-    fold = np.where(tested, by_author, np.random.default_rng(SEED).integers(0, FOLDS, len(rows)))
-    x = in_contexts(rows, fold, options.jobs)
-    figures, calibration, thresholds, probabilities = measure(
-        rows, by_author, out_of_fold(x, rows, fold, tested, options.jobs)
-    )
-    options.oof.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        options.oof,
-        probabilities=probabilities[tested],
-        conversation=np.array([row.conversation for row in rows])[tested],
-    )
-    features, coefficients, intercepts = fit_texts(rows, options.jobs)
-    whole = np.array([row.kind != "phrase" for row in rows])
-    perceptrons = fit_lines(x[whole], np.array([row.values for row in rows])[whole], options.jobs)
+    rows, test = labelled(options.data, "train"), labelled(options.data, "test")
+    if not test:
+        raise SystemExit(
+            f"{options.data / 'dataset.toml'}: lists no test authors that are here, and the figures are theirs"
+        )
+    trained = train(rows, options.jobs)
+    figures, of_test = measured(trained.detector(), test)
     authored = [row for row in rows if row.kind == "conversation"]
-    meta = {
-        "name": "fast",
-        "version": VERSION,
-        "labels": list(UTTERANCE_LABELS),
-        "thresholds": thresholds,
-        "perceptrons": PERCEPTRONS,
+    meta = trained.meta() | {
         "data": {
             "sha256": data_hash(options.data),
             "lines": len(rows),
             "conversations": len({row.conversation for row in authored}),
             "authors": len({row.group for row in authored}),
+            "test_conversations": len({row.conversation for row in test}),
+            "test_authors": len({row.group for row in test}),
         },
         "scores": figures,
-        "libraries": {"scikit-learn": sklearn.__version__, "numpy": np.__version__, "scipy": scipy.__version__},
+        "cross_validated": trained.folded,
         "headline": f"core macro-F1 {figures['core']['all']['macro_f1']:.2f}",
-        "licence": "Apache-2.0",
     }
     write_artifact(
-        options.out,
-        kind=KIND,
-        meta=meta,
-        arrays={
-            "coefficients": coefficients.astype(np.float32),
-            "intercepts": intercepts,
-            "calibration": calibration,
-            **{f"idf_{name}": idf.astype(np.float32) for name, idf in features.idf.items()},
-            **{
-                f"{name}_{n}": np.asarray(getattr(one, name), np.float32)
-                for n, one in enumerate(perceptrons)
-                for name in Perceptron.__dataclass_fields__
-            },
-        },
-        lists={"words": features.word_list, "chars": features.char_list},
-        card=card(figures, meta),
+        options.out, kind=KIND, meta=meta, arrays=trained.arrays, lists=trained.lists, card=card(figures, meta)
     )
-    print(json.dumps(figures["core"]))
+    options.oof.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        options.oof,
+        data_sha256=data_hash(options.data),
+        probabilities=np.concatenate([trained.probabilities[trained.tested], of_test]),
+        conversation=[row.conversation for row, tested in zip(rows, trained.tested, strict=True) if tested]
+        + [row.conversation for row in test],
+    )
+    print(json.dumps({"folds": trained.folded["core"], "test": figures["core"]}))
     print((options.out / "README.md").read_text("utf-8").split("## Figures")[1].split("## Limits")[0])
 
 
