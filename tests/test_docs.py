@@ -41,6 +41,7 @@ NOT_RUN = {
     "make test": ".ci/run, and it is this",
     "make lint": ".ci/run",
     "git clone <repository> convqa && cd convqa": "whoever reads this has done so",
+    "python training/baseline.py": "test_training.py, with a slice of the data",
     "python training/learning_curve.py": "make models; test_training.py, with a slice of the data",
     "python training/data_card.py": "make models",
     "python training/segmenter/train.py --public PATH": "make models; training/segmenter",

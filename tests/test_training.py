@@ -289,6 +289,15 @@ def test_real_messages_are_joined_by_place(tmp_path: Path) -> None:
         real_messages.messages(tmp_path / "nowhere", tmp_path / "labels.jsonl")
 
 
+def test_no_author_of_another_split_trained_a_model() -> None:
+    train = {author for author, split in corpus.splits_of().items() if split == "train"}
+    meta = json.loads((ROOT / "models" / "segmenter" / "meta.json").read_text("utf-8"))["convqa"]
+    assert set(meta["trained_on"].split(", ")) <= train
+    for model in ("utterances", "dialogue", "roles"):
+        data = json.loads((ROOT / "models" / model / "meta.json").read_text("utf-8"))["data"]
+        assert data["conversations"] == len(corpus.conversations(corpus.DATA, "train"))
+
+
 def test_labels_of_real_messages_hold_no_text() -> None:
     path = ROOT / "data" / "annotations" / "wmt24-chat.jsonl"
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -389,6 +398,10 @@ def test_recipes_from_end_to_end(tmp_path: Path) -> None:
     assert set(DialogueDetector.load(tmp_path / "dialogue").thresholds) == {"one_way_dialogue", "ignored_request"}
     train("roles", "--out", tmp_path / "roles")
     assert RoleModel.load(tmp_path / "roles").sharpness > 0
+
+    command = [sys.executable, ROOT / "training" / "baseline.py", "--data", small]
+    ran = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300)
+    assert (ran.returncode, ran.stdout.count("split: core macro-F1 0.")) == (0, 2), ran.stderr
 
     command = [sys.executable, ROOT / "training" / "learning_curve.py", "--data", small, "--out", tmp_path]
     command += ["--halvings", "1"]

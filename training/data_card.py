@@ -15,7 +15,7 @@ from convqa.dataset import check, read_dataset, stats
 from convqa.dataset.check import openings_alike
 from convqa.dataset.folder import SPLITS
 from corpus import DATA, data_hash
-from figures import table, with_interval
+from figures import fill, table, with_interval
 
 CARD = Path(__file__).with_suffix(".md")
 
@@ -46,7 +46,8 @@ def main() -> None:
         raise SystemExit(f"{DATA}: `convqa data check` finds errors; mend them first")
     counts = stats(dataset)
     splits = dataset.description.splits
-    text = CARD.read_text("utf-8").format(
+    text = fill(
+        CARD,
         version=dataset.description.version,
         conversations=counts.conversations,
         authors=counts.authors,

@@ -26,10 +26,10 @@ sys.path[:0] = [str(HERE), str(HERE / "utterances")]
 
 import train as ngram
 
-from baseline import CORE, Baseline
+from baseline import CORE, Baseline, core_figure
 from convqa.labels import CORE_LABELS
 from corpus import DATA, Labelled, data_hash, labelled
-from figures import bootstrap_f1, interval, table
+from figures import table
 
 HALVINGS = 3
 """The curve's points are all authors, half of them, a quarter, an eighth, so that each step is a doubling."""
@@ -48,18 +48,6 @@ def by_ngrams(rows: list[Labelled], held: list[Labelled], jobs: int) -> np.ndarr
     detector = ngram.train(rows, jobs).detector()
     probabilities = detector.predict_proba([row.line for row in held])[:, CORE]
     return np.asarray(probabilities >= np.array([detector.thresholds[label] for label in CORE_LABELS]))
-
-
-def core_figure(held: list[Labelled], runs: list[np.ndarray]) -> dict[str, Any]:
-    """Return core macro-F1, the mean of the runs, each run's, and a 95 % interval by bootstrap over conversations."""
-    values = np.array([row.values for row in held])[:, CORE]
-    group = np.array([row.conversation for row in held])
-    f1 = []
-    for predicted in runs:
-        both, either = (values & predicted).sum(axis=0), values.sum(axis=0) + predicted.sum(axis=0)
-        f1.append(round(float(np.mean(2 * both / np.maximum(either, 1))), 3))
-    samples = np.mean([bootstrap_f1(values, predicted, group) for predicted in runs], axis=0)
-    return {"macro_f1": round(float(np.mean(f1)), 3), "interval": interval(samples), "orders": f1}
 
 
 def draw(points: list[dict[str, Any]], path: Path) -> None:

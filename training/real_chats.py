@@ -20,7 +20,7 @@ import numpy as np
 import convqa
 from convqa import Conversation, Turn
 from convqa.labels import AGENT_LABELS, CUSTOMER_LABELS
-from figures import table
+from figures import fill, table
 from real_messages import english, report
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "real-chats.md"
@@ -70,7 +70,8 @@ def main() -> None:
     bands = Counter(record.band for record in records)
     rates = [[label, f"{100 * labels[label] / spoken['agent']:.1f}"] for label in AGENT_LABELS]
     rates += [[label, f"{100 * labels[label] / spoken['customer']:.1f}"] for label in CUSTOMER_LABELS]
-    text = CARD.read_text("utf-8").format(
+    text = fill(
+        CARD,
         messages=report(options.folder, scorer),
         n=len(records),
         mean=scores.mean(),

@@ -21,12 +21,9 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+from convqa.labels import UTTERANCE_LABELS
+
 DATA = Path(__file__).resolve().parents[1]
-AGENT = (
-    "empathy apology active_listening dismissive courtesy ownership solution commitment overpromise blame hostility "
-    "pressure honest_uncertainty"
-).split()
-CUSTOMER = "distress repeated_request gratitude".split()
 RATING = re.compile(
     r"quality=(?P<quality>[1-5](?:\.5)?) one_way=(?P<one_way>yes|no) ignored=(?P<ignored>yes|no)"
     r" resolved=(?P<resolved>yes|partly|no)"
@@ -164,7 +161,7 @@ def read(paths: list[Path], key: dict[str, dict]) -> list[dict]:
                 )
             else:
                 at, *labels = line.replace(",", " ").split()
-                wrong = [label for label in labels if label not in AGENT + CUSTOMER]
+                wrong = [label for label in labels if label not in UTTERANCE_LABELS]
                 last = key[name].get("utterances", 1)
                 if not at.isdigit() or not 1 <= int(at) <= last or not labels or wrong or at in answers[name]["labels"]:
                     raise SystemExit(f"{place}: expected a number from 1 to {last}, once, and labels; met {line!r}")

@@ -20,6 +20,7 @@ from rich.table import Table
 from convqa import __version__
 from convqa.errors import ConvqaError, UsageError
 from convqa.report import Record
+from convqa.terminal import printable
 
 PLAIN_SECONDS = 10.0
 """How often a run says how far it is where there is no terminal."""
@@ -495,8 +496,7 @@ def _asked(file: str, number: int, line: str) -> tuple[dict[str, Any], UsageErro
 
 def _say(text: str, console: Console) -> None:
     """Print a line that holds other people's names and words: nothing in it may steer the terminal."""
-    plain = "".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text)
-    console.print(plain, markup=False, highlight=False, soft_wrap=True)
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _complain(error: object) -> None:

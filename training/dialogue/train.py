@@ -35,7 +35,7 @@ from convqa.labels import CONVERSATION_LABELS, LANGUAGES, UTTERANCE_LABELS
 from convqa.rubric import load_rubric
 from convqa.score import score
 from corpus import DATA, conversations, data_hash, folds
-from figures import best_threshold, bootstrap, interval, table, with_interval
+from figures import best_threshold, bootstrap, fill, interval, table, with_interval
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -231,43 +231,38 @@ def main() -> None:
             for band in rubric.band
         },
     }
-    text = (
-        (HERE / "card.md")
-        .read_text("utf-8")
-        .format(
-            version=VERSION,
-            folds=FOLDS,
-            table=table(
-                [
-                    "label",
-                    "AUC",
-                    "AUC of talk share alone",
-                    "AUC, test split",
-                    *LANGUAGES,
-                    "precision / recall",
-                    "positives",
-                ],
-                body,
-            ),
-            occasions=table(
-                ["flag or cap", "conversations", "precision", "recall"],
-                [[name, *(f"{value:g}" for value in found.values())] for name, found in figures["occasions"].items()],
-            ),
-            strongest="\n".join(
-                f"- `{label}`: "
-                + ", ".join(f"{name} {value:+.2f}" for name, value in figures[label]["strongest_signals"].items())
-                for label in CONVERSATION_LABELS
-            ),
-            rho=with_interval(figures["score"]["spearman_with_quality"], figures["score"]["interval"]),
-            rho_language=", ".join(f"{code} {value:.2f}" for code, value in figures["score"]["by_language"].items()),
-            rho_test=figures["score"]["spearman_of_test"],
-            n_test=int(of_test.sum()),
-            lift=figures["score"]["lift_of_worst_fifth"],
-            by_quality=", ".join(
-                f"{step}: {value}" for step, value in figures["score"]["mean_score_by_quality"].items()
-            ),
-            n=len(total),
-        )
+    text = fill(
+        HERE / "card.md",
+        version=VERSION,
+        folds=FOLDS,
+        table=table(
+            [
+                "label",
+                "AUC",
+                "AUC of talk share alone",
+                "AUC, test split",
+                *LANGUAGES,
+                "precision / recall",
+                "positives",
+            ],
+            body,
+        ),
+        occasions=table(
+            ["flag or cap", "conversations", "precision", "recall"],
+            [[name, *(f"{value:g}" for value in found.values())] for name, found in figures["occasions"].items()],
+        ),
+        strongest="\n".join(
+            f"- `{label}`: "
+            + ", ".join(f"{name} {value:+.2f}" for name, value in figures[label]["strongest_signals"].items())
+            for label in CONVERSATION_LABELS
+        ),
+        rho=with_interval(figures["score"]["spearman_with_quality"], figures["score"]["interval"]),
+        rho_language=", ".join(f"{code} {value:.2f}" for code, value in figures["score"]["by_language"].items()),
+        rho_test=figures["score"]["spearman_of_test"],
+        n_test=int(of_test.sum()),
+        lift=figures["score"]["lift_of_worst_fifth"],
+        by_quality=", ".join(f"{step}: {value}" for step, value in figures["score"]["mean_score_by_quality"].items()),
+        n=len(total),
     )
     write_artifact(
         options.out,

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from convqa.labels import LANGUAGES
 from convqa.language import CLEAR, ENOUGH, OTHERS, SURE, TOO_SHORT, identify
 from corpus import DATA, conversations, data_hash
-from figures import share_interval, table
+from figures import fill, share_interval, table
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -54,21 +54,18 @@ def main() -> None:
                 line.append(f"{right.mean():.3f} ({low:.3f}–{high:.3f}, n={len(right)})")
             body.append(line)
         tables.append(f"First {length} characters:\n\n" + table(["language", "all", *STYLES], body))
-    text = (
-        (HERE / "card.md")
-        .read_text("utf-8")
-        .format(
-            few=ENOUGH[0],
-            enough=ENOUGH[1],
-            clear=CLEAR,
-            others=len(OTHERS),
-            sure=SURE,
-            short=TOO_SHORT,
-            n=len(rows),
-            tables="\n\n".join(tables),
-            confused=", ".join(f"{what} {count}" for what, count in confused.most_common()) or "none",
-            digest=data_hash(options.data),
-        )
+    text = fill(
+        HERE / "card.md",
+        few=ENOUGH[0],
+        enough=ENOUGH[1],
+        clear=CLEAR,
+        others=len(OTHERS),
+        sure=SURE,
+        short=TOO_SHORT,
+        n=len(rows),
+        tables="\n\n".join(tables),
+        confused=", ".join(f"{what} {count}" for what, count in confused.most_common()) or "none",
+        digest=data_hash(options.data),
     )
     options.out.write_text(text, "utf-8")
     print(text)

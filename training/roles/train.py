@@ -29,7 +29,7 @@ from convqa.artifact import write_artifact
 from convqa.labels import LANGUAGES
 from convqa.roles import CONFIDENT, ENOUGH, KIND, RoleModel, speaker_rows
 from corpus import DATA, conversations, data_hash, folds
-from figures import share_interval, table, with_interval
+from figures import fill, share_interval, table, with_interval
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -156,18 +156,15 @@ def main() -> None:
             f"{with_interval(np.mean(right), (low, high))}; confident on {sure / len(chats):.2f}, right on "
             f"{np.mean(sure_right):.3f} of those.\n"
         )
-    text = (
-        (HERE / "card.md")
-        .read_text("utf-8")
-        .format(
-            version=VERSION,
-            folds=FOLDS,
-            confident=CONFIDENT,
-            enough=ENOUGH,
-            table=table(header, body),
-            test=test,
-            real=real,
-        )
+    text = fill(
+        HERE / "card.md",
+        version=VERSION,
+        folds=FOLDS,
+        confident=CONFIDENT,
+        enough=ENOUGH,
+        table=table(header, body),
+        test=test,
+        real=real,
     )
     write_artifact(
         options.out,

@@ -38,7 +38,7 @@ from convqa.detect import Line
 from convqa.detect.ngram import KIND, Features, NgramDetector, Perceptron, in_context
 from convqa.labels import CORE_LABELS, LANGUAGES, UTTERANCE_LABELS
 from corpus import DATA, Labelled, data_hash, folds, labelled
-from figures import best_threshold, bootstrap_f1, interval, table, with_interval
+from figures import best_threshold, bootstrap_f1, fill, interval, table, with_interval
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -234,24 +234,21 @@ def card(figures: dict[str, Any], meta: dict[str, Any]) -> str:
             for code in LANGUAGES
         )
 
-    return (
-        (HERE / "card.md")
-        .read_text("utf-8")
-        .format(
-            version=meta["version"],
-            conversations=meta["data"]["conversations"],
-            authors=meta["data"]["authors"],
-            lines=meta["data"]["lines"],
-            digest=meta["data"]["sha256"],
-            test=meta["data"]["test_conversations"],
-            test_authors=meta["data"]["test_authors"],
-            core=with_interval(core["all"]["macro_f1"], core["all"]["interval"]),
-            core_line=by_language(core),
-            folded=with_interval(folded["all"]["macro_f1"], folded["all"]["interval"]),
-            folded_line=by_language(folded),
-            table=table(header, body),
-            folds=FOLDS,
-        )
+    return fill(
+        HERE / "card.md",
+        version=meta["version"],
+        conversations=meta["data"]["conversations"],
+        authors=meta["data"]["authors"],
+        lines=meta["data"]["lines"],
+        digest=meta["data"]["sha256"],
+        test=meta["data"]["test_conversations"],
+        test_authors=meta["data"]["test_authors"],
+        core=with_interval(core["all"]["macro_f1"], core["all"]["interval"]),
+        core_line=by_language(core),
+        folded=with_interval(folded["all"]["macro_f1"], folded["all"]["interval"]),
+        folded_line=by_language(folded),
+        table=table(header, body),
+        folds=FOLDS,
     )
 
 

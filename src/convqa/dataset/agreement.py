@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import cohen_kappa_score
 
 from convqa.dataset.records import TwiceLabelled
 from convqa.labels import AGENT_LABELS, UTTERANCE_LABELS
@@ -52,14 +53,11 @@ def agreement(twice: Sequence[TwiceLabelled], roles: Sequence[Sequence[str]]) ->
 
 def cohen_kappa(pairs: Sequence[tuple[object, object]]) -> float | None:
     """Return Cohen's kappa of two annotators' answers, of any number of kinds; None where it is not defined."""
-    if not pairs:
+    kinds = sorted({str(answer) for pair in pairs for answer in pair})
+    if len(kinds) < 2:  # nothing to agree on beyond chance
         return None
-    observed = sum(a == b for a, b in pairs) / len(pairs)
-    kinds = {answer for pair in pairs for answer in pair}
-    expected = sum(
-        sum(a == kind for a, _ in pairs) * sum(b == kind for _, b in pairs) / len(pairs) ** 2 for kind in kinds
-    )
-    return (observed - expected) / (1 - expected) if expected < 1 else None
+    one, two = ([str(pair[side]) for pair in pairs] for side in (0, 1))
+    return float(cohen_kappa_score(one, two, labels=kinds))
 
 
 def _compared(label: str, table: Counts) -> Agreement:

@@ -8,11 +8,7 @@ from rich.text import Text
 
 from convqa.dataset.folder import Authored
 from convqa.labels import CORE_LABELS
-
-
-def printable(text: str) -> str:
-    """Return a text in which nothing can steer the terminal."""
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+from convqa.terminal import printable
 
 
 def show(item: Authored) -> Iterator[Text]:
